@@ -1,0 +1,1 @@
+"""Blob stores: one vendor a module."""

@@ -1,0 +1,1 @@
+"""Counters that several processes share, as storages of the `limits` library."""

@@ -1,0 +1,102 @@
+"""Counters in memory that all processes of a machine share: a small SQLite file in the machine's shared folder.
+
+The `limits` library has counters for one process and for Redis; this is the one between. Keys are keyed hashes made
+by the callers, and each lives for minutes.
+"""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from limits.storage import Storage
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, value INTEGER, expires REAL) WITHOUT ROWID"
+_PURGE_EVERY = 60.0
+
+
+class SharedMemoryStorage(Storage):
+    """A storage of `limits` whose counts hold over all processes that open the same file.
+
+    Args:
+        path: The file, in memory; made if it is not there.
+    """
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._local = threading.local()
+        self._next_purge = 0.0
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """What any call may raise."""
+        return sqlite3.Error
+
+    def _database(self) -> sqlite3.Connection:
+        database: sqlite3.Connection | None = getattr(self._local, "database", None)
+        if database is None:
+            database = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
+            # Memory needs no syncing; the journal, in memory too, mends what a killed process left half-written.
+            database.execute("PRAGMA synchronous = OFF")
+            database.execute("PRAGMA journal_mode = TRUNCATE")
+            database.execute(_SCHEMA)
+            self._local.database = database
+        return database
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Add to a counter, which lives for ``expiry`` seconds from its first count on; returns the new value."""
+        now = time.time()
+        self._purge(now)
+        row = (
+            self._database()
+            .execute(
+                "INSERT INTO counters VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET"
+                " value = CASE WHEN expires <= ?4 THEN ?2 ELSE value + ?2 END,"
+                " expires = CASE WHEN expires <= ?4 THEN ?3 ELSE expires END RETURNING value",
+                (key, amount, now + expiry, now),
+            )
+            .fetchall()
+        )
+        return int(row[0][0])
+
+    def get(self, key: str) -> int:
+        """The value; 0 once it has expired."""
+        row = self._live(key)
+        return row[0] if row else 0
+
+    def get_expiry(self, key: str) -> float:
+        """When the counter ends (seconds since 1970); now, if there is none."""
+        row = self._live(key)
+        return row[1] if row else time.time()
+
+    def _live(self, key: str) -> tuple[int, float] | None:
+        row: tuple[int, float] | None = (
+            self._database()
+            .execute("SELECT value, expires FROM counters WHERE key = ? AND expires > ?", (key, time.time()))
+            .fetchone()
+        )
+        return row
+
+    def _purge(self, now: float) -> None:
+        if now >= self._next_purge:
+            self._next_purge = now + _PURGE_EVERY
+            self._database().execute("DELETE FROM counters WHERE expires <= ?", (now,))
+
+    def check(self) -> bool:
+        """Whether it answers."""
+        with contextlib.suppress(sqlite3.Error):
+            self._database().execute("SELECT 1 FROM counters LIMIT 1")
+            return True
+        return False
+
+    def reset(self) -> int | None:
+        """Forget everything."""
+        return self._database().execute("DELETE FROM counters").rowcount
+
+    def clear(self, key: str) -> None:
+        """Forget one counter."""
+        self._database().execute("DELETE FROM counters WHERE key = ?", (key,))

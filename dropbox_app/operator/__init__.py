@@ -1,0 +1,1 @@
+"""What the operator runs, and what the service does for the operator by itself."""
