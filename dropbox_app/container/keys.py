@@ -96,14 +96,20 @@ def stretch(first: str, second: str, salt: bytes) -> DropKeys:
     """
     if len(salt) != SALT_SIZE:
         raise ValueError("a KDF salt has 16 bytes")
-    one = check_password(first, "first_password").encode()
-    other = check_password(second, "second_password").encode()
-    secret = b"".join(len(password).to_bytes(4, "big") + password for password in sorted((one, other)))
-    profile = KDF_PROFILES[1]
-    stretched = hash_secret_raw(
+    stretched = _argon2id(_both(first, second), salt, KDF_PROFILES[1])
+    return DropKeys(*(_expand(stretched, label) for label in (b"kek", b"commitment", b"proof")))
+
+
+def _both(first: str, second: str) -> bytes:
+    """The two passwords in one string that can be made of no other two; the same for either order."""
+    checked = (check_password(first, "first_password"), check_password(second, "second_password"))
+    return b"".join(len(one).to_bytes(4, "big") + one for one in sorted(password.encode() for password in checked))
+
+
+def _argon2id(secret: bytes, salt: bytes, profile: KdfProfile) -> bytes:
+    return hash_secret_raw(
         secret, salt, profile.passes, profile.memory, profile.lanes, hash_len=64, type=Type.ID, version=0x13
     )
-    return DropKeys(*(_expand(stretched, label) for label in (b"kek", b"commitment", b"proof")))
 
 
 def _expand(stretched: bytes, label: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """What an answer looks like: a page for a browser, JSON, or lines of text, as the client asks for it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from flask import Request, Response, render_template
@@ -19,6 +20,16 @@ def wanted(request: Request, default: str = HTML) -> str:
 def page(template: str, http_status: int = 200, /, **context: Any) -> Response:
     """A page."""
     return Response(render_template(template, **context), http_status, content_type="text/html; charset=utf-8")
+
+
+def still_page(template: str, **context: Any) -> Callable[[], Response]:
+    """A page that is always the same: rendered when it is first asked for, then kept."""
+
+    @cache
+    def content() -> bytes:
+        return render_template(template, **context).encode()
+
+    return lambda: Response(content(), content_type="text/html; charset=utf-8")
 
 
 def json_answer(value: Mapping[str, Any], status: int = 200, content_type: str = JSON) -> Response:

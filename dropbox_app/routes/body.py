@@ -10,7 +10,7 @@ import socket
 import time
 from typing import Any
 
-from flask import Flask, Request, Response, g
+from flask import Flask, Request, Response, g, request
 from gunicorn.http.body import Body as GunicornBody
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import ParseException
@@ -152,7 +152,8 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def read_rest(response: Response) -> Response:
-        body: RequestBody | None = g.get("body")
-        if body is not None and not body.finished:
-            response.call_on_close(body.linger)
+        if request.method not in ("GET", "HEAD"):
+            body: RequestBody | None = g.get("body")
+            if body is not None and not body.finished:
+                response.call_on_close(body.linger)
         return response

@@ -16,7 +16,7 @@ from dropbox_app.errors import (
     WrongPasswords,
 )
 from dropbox_app.model import FileId
-from dropbox_app.routes.answers import HTML, page, wanted
+from dropbox_app.routes.answers import HTML, page, still_page, wanted
 from dropbox_app.routes.fields import read_fields
 from dropbox_app.routes.headers import CONTENT_POLICY
 from dropbox_app.routes.plain import PlainDownload, PlainWay
@@ -38,9 +38,7 @@ def blueprint(plain: PlainWay, rates: Rates, *, offered: bool) -> Blueprint:
     """
     routes = Blueprint("fetch", __name__)
 
-    @routes.get("/download")
-    def download_page() -> Response:
-        return page("download.html", file_id="", error=None)
+    routes.add_url_rule("/download", "download_page", still_page("download.html", file_id="", error=None))
 
     @routes.get("/d/<untrusted_id>")
     def share_page(untrusted_id: str) -> Response:

@@ -1,6 +1,12 @@
 """The headers of every answer. Pages load nothing but this service's own style and pictures, and run nothing."""
 
-from flask import Flask, Response
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _ISOLATED = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 PAGE_POLICY = f"default-src 'none'; style-src 'self'; img-src 'self'; {_ISOLATED}"
@@ -15,23 +21,34 @@ _FEATURES = (
     "screen-wake-lock", "serial", "storage-access", "sync-xhr", "usb", "web-share", "window-management",
     "xr-spatial-tracking",
 )  # fmt: skip
-_ALWAYS = {
-    "Content-Security-Policy": PAGE_POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _FEATURES),
-    "Cache-Control": "no-store",
-}
+_ALWAYS = [
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Embedder-Policy", "require-corp"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", ", ".join(f"{feature}=()" for feature in _FEATURES)),
+]
+_UNLESS_SET = [("Content-Security-Policy", PAGE_POLICY), ("Cache-Control", "no-store")]
 
 
 def install(app: Flask) -> None:
-    """Add the headers to every answer; a handler may have set its own value of one."""
+    """Add the headers to every answer; a handler may have set its own policy of contents and of caching.
 
-    @app.after_request
-    def add(response: Response) -> Response:
-        for name, value in _ALWAYS.items():
-            response.headers.setdefault(name, value)
-        return response
+    This stands around the whole application, so that no error of the framework goes without them.
+    """
+    app.wsgi_app = with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
+
+
+def with_headers(application: "WSGIApplication") -> "WSGIApplication":
+    """The same application with the headers."""
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
+            names = {name for name, _ in headers}
+            missing = [header for header in _UNLESS_SET if header[0] not in names]
+            return start_response(status, [*headers, *missing, *_ALWAYS], *error)
+
+        return application(environ, start)
+
+    return answer

@@ -12,7 +12,7 @@ from dropbox_app.container.metadata import clean_note
 from dropbox_app.drops.lifetimes import DEFAULT_LIFETIME, LIFETIMES, parse_downloads, parse_lifetime
 from dropbox_app.errors import BadRequest, PlainWayOff, Refused
 from dropbox_app.overlap import Conveyor
-from dropbox_app.routes.answers import TEXT, page, wanted
+from dropbox_app.routes.answers import TEXT, still_page, wanted
 from dropbox_app.routes.body import RequestBody, open_body
 from dropbox_app.routes.form import MAX_OVERHEAD, Field, FileStart, read_form
 from dropbox_app.routes.links import Links
@@ -34,13 +34,10 @@ def blueprint(plain: PlainWay, rates: Rates, links: Links, *, offered: bool) -> 
     """
     routes = Blueprint("leave", __name__)
 
-    @routes.get("/")
-    def home() -> Response:
-        lifetimes = [
-            {"value": value, "label": _LIFETIME_WORDS[value], "selected": value == DEFAULT_LIFETIME}
-            for value in LIFETIMES
-        ]
-        return page("home.html", lifetimes=lifetimes)
+    lifetimes = [
+        {"value": value, "label": _LIFETIME_WORDS[value], "selected": value == DEFAULT_LIFETIME} for value in LIFETIMES
+    ]
+    routes.add_url_rule("/", "home", still_page("home.html", lifetimes=lifetimes))
 
     def begin(limit: int) -> RequestBody:
         """Everything that can refuse an upload before its body is touched."""

@@ -1,5 +1,7 @@
 """Where links begin: at the configured address, or at the host that was asked for, if that may be believed."""
 
+from functools import lru_cache
+
 from flask import Flask, Request, request
 
 from dropbox_app.config import Settings
@@ -37,7 +39,9 @@ class Links:
         if self._settings.public_url is not None:
             return
 
+        trusted = lru_cache(256)(self._settings.trusts_host)
+
         @app.before_request
         def check_host() -> None:
-            if request.path not in ("/healthz", "/readyz") and not self._settings.trusts_host(request.host):
+            if not trusted(request.headers.get("Host", "")) and request.path not in ("/healthz", "/readyz"):
                 raise BadRequest("this service does not answer to that host name; its operator can set PUBLIC_URL")

@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from dropbox_app.drops.service import Drops
 from dropbox_app.errors import StoreUnavailable
-from dropbox_app.routes.answers import json_answer, page
+from dropbox_app.routes.answers import json_answer, still_page
 
 
 def blueprint(drops: Drops) -> Blueprint:
@@ -17,9 +17,7 @@ def blueprint(drops: Drops) -> Blueprint:
     """
     routes = Blueprint("pages", __name__)
 
-    @routes.get("/about")
-    def about() -> Response:
-        return page("about.html")
+    routes.add_url_rule("/about", "about", still_page("about.html"))
 
     @routes.get("/healthz")
     def alive() -> Response:
