@@ -60,6 +60,12 @@ def in_words(second: int) -> str:
     return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
+def hours_in_words(hours: int) -> str:
+    """A lifetime for people: ``1 hour``, ``7 days``."""
+    count, unit = (hours // 24, "day") if hours % 24 == 0 else (hours, "hour")
+    return f"1 {unit}" if count == 1 else f"{count} {unit}s"
+
+
 def downloads_in_words(count: int | None) -> str:
     """A number of downloads for people."""
     if count is None:

@@ -12,15 +12,13 @@ from dropbox_app.container.metadata import clean_note
 from dropbox_app.drops.lifetimes import DEFAULT_LIFETIME, LIFETIMES, parse_downloads, parse_lifetime
 from dropbox_app.errors import BadRequest, PlainWayOff, Refused
 from dropbox_app.overlap import Conveyor
-from dropbox_app.routes.answers import TEXT, still_page, wanted
+from dropbox_app.routes.answers import TEXT, hours_in_words, still_page, wanted
 from dropbox_app.routes.body import RequestBody, open_body
 from dropbox_app.routes.form import MAX_OVERHEAD, Field, FileStart, read_form
 from dropbox_app.routes.links import Links
 from dropbox_app.routes.plain import PlainUpload, PlainWay, Sealed, Wishes
 from dropbox_app.routes.rates import Rates
 from dropbox_app.routes.receipt import receipt
-
-_LIFETIME_WORDS = {"1h": "1 hour", "1d": "1 day", "3d": "3 days", "7d": "7 days", "30d": "30 days"}
 
 
 def blueprint(plain: PlainWay, rates: Rates, links: Links, *, offered: bool) -> Blueprint:
@@ -35,7 +33,8 @@ def blueprint(plain: PlainWay, rates: Rates, links: Links, *, offered: bool) -> 
     routes = Blueprint("leave", __name__)
 
     lifetimes = [
-        {"value": value, "label": _LIFETIME_WORDS[value], "selected": value == DEFAULT_LIFETIME} for value in LIFETIMES
+        {"value": value, "label": hours_in_words(hours), "selected": value == DEFAULT_LIFETIME}
+        for value, hours in LIFETIMES.items()
     ]
     routes.add_url_rule("/", "home", still_page("home.html", lifetimes=lifetimes))
 

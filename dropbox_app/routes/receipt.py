@@ -9,6 +9,7 @@ from dropbox_app.routes.answers import (
     JSON,
     TEXT,
     downloads_in_words,
+    hours_in_words,
     in_words,
     json_answer,
     page,
@@ -46,6 +47,7 @@ def receipt(request: Request, sealed: Sealed, links: Links, kind: str) -> Respon
     words = {
         "renamed": list(sealed.renamed),
         "expires_words": in_words(drop.expires),
+        "lifetime_words": hours_in_words(sealed.wishes.hours),
         "downloads_words": downloads_in_words(drop.downloads),
         "owner_url": links.owner(request, drop.file_id),
     }

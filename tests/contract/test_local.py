@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contract.blob_store import HOUR, BlobStoreContract, get, name_of, put
-from contract.registry import RECORD, RegistryContract, an_id
+from tests.contract.blob_store import HOUR, BlobStoreContract, get, name_of, put
+from tests.contract.registry import RECORD, RegistryContract, an_id
 
 from dropbox_app.blobs.local import LocalBlobStore
 from dropbox_app.errors import StoreFull, StoreUnavailable
