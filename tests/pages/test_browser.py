@@ -4,11 +4,13 @@ import os
 import re
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Download, Page, expect
 from tests.service.server import Service
 
+Scheme = Literal["light", "dark"]
 STILL_PAGES = ["/", "/download", "/owner", "/about", "/nothing-here"]
 
 
@@ -114,7 +116,7 @@ def test_the_new_drop_can_be_deleted_from_its_page(site: Service, page: Page) ->
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", STILL_PAGES)
-def test_pages_fit_a_phone_and_load_nothing_foreign(site: Service, browser: Browser, path: str, scheme: str) -> None:
+def test_pages_fit_a_phone_and_load_nothing_foreign(site: Service, browser: Browser, path: str, scheme: Scheme) -> None:
     """At 360 pixels nothing scrolls sideways; every request goes to the service; no cookie, no policy violation."""
     context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = context.new_page()
@@ -152,7 +154,8 @@ def test_every_control_has_a_label(site: Service, page: Page) -> None:
 def test_colours_follow_the_system(site: Service, browser: Browser) -> None:
     """The page is light or dark as the system is."""
     colours = []
-    for scheme in ("light", "dark"):
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
         context: BrowserContext = browser.new_context(color_scheme=scheme)
         page = context.new_page()
         page.goto(site.url)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from service.server import Service, running
+from tests.service.server import Service, running
 
 
 @pytest.fixture(scope="session")

@@ -88,8 +88,9 @@ class Service:
 
     def kill(self) -> None:
         """Kill -9 the master and all workers at once."""
-        for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
-            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        master = psutil.Process(self.process.pid)
+        for process in [*master.children(recursive=True), master]:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait(30)
         self._assert_gone()
