@@ -13,11 +13,11 @@ PAGE_POLICY = f"default-src 'none'; style-src 'self'; img-src 'self'; {_ISOLATED
 CONTENT_POLICY = f"sandbox; default-src 'none'; {_ISOLATED}"
 """For what a drop contains, which is data and never a page."""
 _FEATURES = (
-    "accelerometer", "ambient-light-sensor", "attribution-reporting", "autoplay", "bluetooth", "browsing-topics",
+    "accelerometer", "autoplay", "bluetooth", "browsing-topics",
     "camera", "clipboard-read", "clipboard-write", "compute-pressure", "cross-origin-isolated", "display-capture",
     "encrypted-media", "fullscreen", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get",
     "idle-detection", "keyboard-map", "local-fonts", "magnetometer", "microphone", "midi", "otp-credentials", "payment",
-    "picture-in-picture", "private-aggregation", "publickey-credentials-create", "publickey-credentials-get",
+    "picture-in-picture", "publickey-credentials-create", "publickey-credentials-get",
     "screen-wake-lock", "serial", "storage-access", "sync-xhr", "usb", "web-share", "window-management",
     "xr-spatial-tracking",
 )  # fmt: skip
