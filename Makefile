@@ -39,7 +39,6 @@ lint: test-setup  ## style, types and the order of imports
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	.venv/bin/mypy scripts/setup.py
 	PYTHONPATH=. .venv/bin/lint-imports
 
 lock:  ## work the hash-locked lists in requirements/ out anew (needs uv; ARGS=--upgrade takes newer versions)

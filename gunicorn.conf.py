@@ -1,5 +1,7 @@
 """How gunicorn serves. Everything an operator may choose is in the environment, read by the settings alone."""
 
+import contextlib
+import ctypes
 import os
 import socket
 import struct
@@ -52,6 +54,7 @@ control_socket_disable = True
 limit_request_line = 8190
 limit_request_fields = 100
 
+_M_ARENA_MAX = -8  # malloc.h
 _STALLED = 60
 """Seconds without a single byte after which a client is given up."""
 
@@ -76,6 +79,16 @@ def when_ready(server: Any) -> None:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
 
 
+def post_fork(server: Any, worker: Any) -> None:
+    """Keep the worker's memory in two of the C library's arenas.
+
+    By default up to eight for each core keep what they once had, and a burst on 64 threads would leave tens of
+    megabytes behind. Only the GNU library has this switch; others don't need it.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
 def post_worker_init(worker: Any) -> None:
     """Let each worker offer to sweep."""
     logs.configure()
@@ -85,4 +98,4 @@ def post_worker_init(worker: Any) -> None:
 def on_exit(server: Any) -> None:
     """Let go of what the machine's processes share."""
     for folder in _shared:
-        folder.close()
+        folder.close(patience=2.0)

@@ -15,10 +15,12 @@ class Target:
     Attributes:
         bound: The limit.
         at_most: Whether it is the most or the least that the result may be.
+        alone: Whether the service's result itself is meant, and not the comparison.
     """
 
     bound: float
     at_most: bool = True
+    alone: bool = False
 
     def met(self, value: float) -> bool:
         """Whether this result keeps within it."""
@@ -61,8 +63,9 @@ class Row:
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None if there is none."""
-        value = self.service if self.compared is None else self.compared
-        return None if self.target is None else self.target.met(value)
+        if self.target is None:
+            return None
+        return self.target.met(self.service if self.compared is None or self.target.alone else self.compared)
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -105,7 +108,9 @@ def table(rows: Iterable[Row]) -> str:
             compared = f"x {compared}" if row.compare == "ratio" else f"{row.compared:+.4g}"
         verdict = ""
         if row.target is not None:
-            verdict = f"{'<=' if row.target.at_most else '>='} {row.target.bound:g}: {'met' if row.met else 'NOT MET'}"
+            unit = f" {row.unit}" if row.target.alone else ""
+            sign = "<=" if row.target.at_most else ">="
+            verdict = f"{sign} {row.target.bound:g}{unit}: {'met' if row.met else 'NOT MET'}"
         lines.append(
             f"  {row.what:42}{_number(row.service):>11}{floor:>11}  {row.unit:7}{compared:>12}  {verdict}".rstrip()
         )

@@ -20,8 +20,10 @@ class QuietFormatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the base class's name
         """One line for each exception of the chain."""
         error: BaseException | None = ei[1]
-        lines = []
-        while error is not None:
+        lines: list[str] = []
+        told: set[int] = set()
+        while error is not None and id(error) not in told:
+            told.add(id(error))
             frames = traceback.extract_tb(error.__traceback__)
             places = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames)
             lines.append(f"  {type(error).__name__} at {places or '?'}")

@@ -4,15 +4,18 @@ Counters and hashing slots live here, so that they hold for every process that s
 with the machine's memory. Nothing of it is on a disk, where the system has a file system in memory.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from dropbox_app.errors import TwinlockError
 
+_POLL = 0.02
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - checked to be ours below
 
 
@@ -33,8 +36,12 @@ class SharedFolder:
         parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
         self.path = parent / f"twinlock-{os.getuid()}-{key}"
         while True:
-            self.path.mkdir(mode=0o700, exist_ok=True)
-            found = self.path.lstat()
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir(mode=0o700)
+            try:
+                found = self.path.lstat()
+            except FileNotFoundError:
+                continue
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
                 raise TwinlockError(f"{self.path} is not a folder of this user alone; remove it")
             try:
@@ -47,14 +54,26 @@ class SharedFolder:
                 return
             os.close(self._lock)
 
-    def close(self) -> None:
-        """Let go of the folder, and remove it if nobody else has it open."""
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            return
+    def close(self, patience: float = 0.0) -> None:
+        """Let go of the folder, and remove it if nobody else has it open.
+
+        Args:
+            patience: Seconds to wait for others who are just ending.
+        """
+        deadline = time.monotonic() + patience
+        while not self._is_last():
+            if time.monotonic() >= deadline:
+                os.close(self._lock)
+                return
+            time.sleep(_POLL)
         for entry in self.path.iterdir():
             entry.unlink(missing_ok=True)
         self.path.rmdir()
         os.close(self._lock)
+
+    def _is_last(self) -> bool:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

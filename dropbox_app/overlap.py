@@ -49,6 +49,7 @@ class Conveyor:
         """
         self._places.acquire()
         if self._error is not None:
+            self._places.release()
             raise self._error
         self._jobs.put(job)
 

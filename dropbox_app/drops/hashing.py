@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import VerificationError, VerifyMismatchError
 
 from dropbox_app.errors import Busy, StoreUnavailable
 
@@ -44,10 +44,10 @@ def verify_secret(encoded: str, untrusted: bytes | str) -> bool:
     """
     try:
         return _cheap.verify(encoded, untrusted)
-    except InvalidHashError as error:
-        raise StoreUnavailable("the registry holds a damaged hash") from error
-    except VerificationError:
+    except VerifyMismatchError:
         return False
+    except (ValueError, VerificationError) as error:
+        raise StoreUnavailable("the registry holds a damaged hash") from error
 
 
 class HashPool:

@@ -1,5 +1,6 @@
 """The drop rules: leaving, claiming, status, deletion. Knows neither HTTP nor what a container holds."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -90,7 +91,12 @@ class Leaving:
             self._drops.check_room(0)
 
     def seal(self, proof: Proof, downloads: int | None) -> LeftDrop:
-        """Commit the blob, then write tickets and record: a crash in between leaves an orphan, never a lost drop."""
+        """Commit the blob, then write tickets and record: a crash in between leaves an orphan, never a lost drop.
+
+        Raises:
+            StoreFull: there is no room, or not as much as has to stay.
+        """
+        self._drops.check_room(0)
         self._writer.commit()
         self._writer.close()
         return self._drops.register(self.file_id, proof, downloads)
@@ -210,7 +216,6 @@ class Drops:
         try:
             self.registry.add(file_id, Record(hash_secret(proof), hash_secret(token)), downloads)
         except (StoreFull, StoreUnavailable):
-            # An insert whose answer was lost may have happened: the record goes first, so that none is left alone.
             self._forget(file_id)
             raise
         return LeftDrop(file_id, token, expires_at(file_id), downloads)
@@ -288,12 +293,18 @@ class Drops:
         return known
 
     def _forget(self, file_id: FileId) -> None:
-        for forget in (self.registry.remove, lambda file_id: self.blobs.delete(blob_name(file_id))):
-            try:
-                forget(file_id)
-            except StoreUnavailable as error:
-                _log.warning("an unregistered drop could not be removed (%s)", type(error).__name__)
-                return
+        """Remove what could not be registered; what cannot be removed now is marked for the sweep."""
+        name = blob_name(file_id)
+        try:
+            # An insert whose answer was lost may have happened: the record goes first, so that none is left alone.
+            # Looking first, which a lock that only stops writers lets through, spares a second wait for it.
+            if self.registry.find(file_id) is not None:
+                self.registry.remove(file_id)
+            self.blobs.delete(name)
+        except (StoreFull, StoreUnavailable) as error:
+            _log.warning("an unregistered drop could not be removed (%s)", type(error).__name__)
+            with contextlib.suppress(StoreFull, StoreUnavailable):
+                self.blobs.mark_due(name, Hour(hour_of(self._clock()) + 1))
 
     def check(self) -> None:
         """Raise `StoreUnavailable` unless both stores answer."""

@@ -49,8 +49,9 @@ class Sweeping:
             self._sweep_once(at_least_after=EVERY)
 
     def _sweep_once(self, *, at_least_after: float) -> None:
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = -1
         try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fresh = os.fstat(handle).st_size == 0
             if not fresh and time.time() - os.fstat(handle).st_mtime < at_least_after:
@@ -62,4 +63,5 @@ class Sweeping:
         except (TwinlockError, OSError) as error:
             _log.warning("sweeping failed (%s), the next one goes on", type(error).__name__)
         finally:
-            os.close(handle)
+            if handle >= 0:
+                os.close(handle)

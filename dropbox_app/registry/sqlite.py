@@ -31,7 +31,8 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "unknown")
-        if name == "SQLITE_FULL":
+        # The second is said when there is no room for the index of the write-ahead log.
+        if name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):
             raise StoreFull("no room for the registry") from error
         raise StoreUnavailable(f"the registry failed: {name}") from error
 
@@ -62,6 +63,9 @@ class SqliteRegistry:
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_CONNECTIONS)
 
     def _connect(self) -> sqlite3.Connection:
+        # SQLite would open what cannot be written to for reading alone, and stay so when the disk is well again.
+        if not os.access(self._path, os.W_OK):
+            raise StoreUnavailable("the registry cannot be written to")
         database = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode=rw",
             uri=True,

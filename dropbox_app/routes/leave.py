@@ -6,7 +6,9 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
-from flask import Blueprint, Request, Response, abort, request
+from flask import Blueprint, Request, Response, abort, current_app, request
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import PathConverter
 
 from dropbox_app.container.metadata import clean_note
 from dropbox_app.drops.lifetimes import DEFAULT_LIFETIME, LIFETIMES, parse_downloads, parse_lifetime
@@ -21,6 +23,12 @@ from dropbox_app.routes.rates import Rates
 from dropbox_app.routes.receipt import receipt
 
 
+class _AnyPath(PathConverter):
+    """A path that may have encoded line breaks in it, which `PathConverter` takes for its end."""
+
+    regex = "(?s:[^/].*?)"
+
+
 def blueprint(plain: PlainWay, rates: Rates, links: Links, *, offered: bool) -> Blueprint:
     """The routes.
 
@@ -31,6 +39,7 @@ def blueprint(plain: PlainWay, rates: Rates, links: Links, *, offered: bool) -> 
         offered: Whether the plain way is.
     """
     routes = Blueprint("leave", __name__)
+    routes.record_once(lambda state: state.app.url_map.converters.update(any_path=_AnyPath))
 
     lifetimes = [
         {"value": value, "label": hours_in_words(hours), "selected": value == DEFAULT_LIFETIME}
@@ -52,14 +61,16 @@ def blueprint(plain: PlainWay, rates: Rates, links: Links, *, offered: bool) -> 
     @routes.post("/")
     def form() -> Response:
         body = begin(plain.max_size + MAX_OVERHEAD)
+        plain.check_room(body.length or 0)
         return receipt(request, _take_form(plain, body, request.content_type or ""), links, wanted(request))
 
     @routes.put("/", defaults={"name": ""})
-    @routes.put("/<path:name>")
+    @routes.put("/<any_path:name>")
     def put(name: str) -> Response:  # noqa: ARG001 - the decoded path can't tell a slash from %2F
         untrusted_name = _one_segment(request)
         if untrusted_name is None:
-            abort(HTTPStatus.METHOD_NOT_ALLOWED, "PUT takes /<file name>, one path segment.")
+            others = current_app.create_url_adapter(request).allowed_methods()  # type: ignore[union-attr]
+            raise MethodNotAllowed(sorted({*others} - {"PUT"}), "PUT takes /<file name>, one path segment.")
         body = begin(plain.max_size)
         if "Content-Range" in request.headers:
             # Taking a part for the whole would lose the rest in silence (RFC 9110, 14.5).
@@ -75,6 +86,10 @@ def blueprint(plain: PlainWay, rates: Rates, links: Links, *, offered: bool) -> 
             upload.take_body(body)
             sealed = upload.seal(None)
         return receipt(request, sealed, links, wanted(request, TEXT))
+
+    @routes.get("/<any_path:name>")
+    def nothing(name: str) -> Response:  # noqa: ARG001 - without this, an unknown page would be a method not allowed
+        abort(HTTPStatus.NOT_FOUND)
 
     return routes
 

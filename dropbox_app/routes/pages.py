@@ -5,7 +5,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response
 
 from dropbox_app.drops.service import Drops
-from dropbox_app.errors import StoreUnavailable
+from dropbox_app.errors import StoreFull, StoreUnavailable
 from dropbox_app.routes.answers import json_answer, still_page
 
 
@@ -27,7 +27,7 @@ def blueprint(drops: Drops) -> Blueprint:
     def ready() -> Response:
         try:
             drops.check()
-        except StoreUnavailable:
+        except (StoreFull, StoreUnavailable):
             return json_answer({"ready": False}, HTTPStatus.SERVICE_UNAVAILABLE)
         return json_answer({"ready": True})
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from zipstream import ZIP_STORED, ZipStream
 
 from dropbox_app.container import sealing
-from dropbox_app.container.body import SEALED_CHUNK
+from dropbox_app.container.body import CHUNK, SEALED_CHUNK
 from dropbox_app.container.keys import check_pair, check_password, new_header, service_salt, stretch
 from dropbox_app.drops.hashing import HashPool
 from dropbox_app.drops.passwords import new_password
@@ -97,6 +97,17 @@ class PlainWay:
         self._random_bytes = random_bytes
         self.max_size = max_size
 
+    def check_room(self, size: int) -> None:
+        """Refuse before the body is read what there is no room for.
+
+        Args:
+            size: Bytes that are known to come; 0 if nothing is known.
+
+        Raises:
+            StoreFull: there is no room.
+        """
+        self._drops.check_room(size)
+
     @contextlib.contextmanager
     def leave(self, wishes: Wishes, size: int) -> Iterator["PlainUpload"]:
         """Begin a drop. Leaving the block without `PlainUpload.seal` leaves nothing behind.
@@ -142,6 +153,8 @@ class PlainWay:
             except WrongPasswords as error:
                 # The proof was right: it is the header that is not the one that was sealed.
                 raise DamagedContainer("the commitment to the passwords is another one") from error
+            # What is sent first is verified before a ticket is spent on it.
+            container.read(0, PIECE)
             found.take_ticket(reader.size)
             stack.pop_all()
         return PlainDownload(container, reader)
@@ -193,7 +206,8 @@ class PlainUpload:
 
     def take_body(self, body: RequestBody) -> None:
         """Write the whole body as the current file: one buffer is received while the last one is sealed and stored."""
-        buffers = itertools.cycle([memoryview(bytearray(PIECE)) for _ in range(BEHIND + 1)])
+        size = PIECE if body.length is None else min(PIECE, body.length)
+        buffers = itertools.cycle([memoryview(bytearray(size)) for _ in range(BEHIND + 1)])
         with Conveyor() as conveyor:
             for buffer in buffers:
                 count = body.read_into(buffer)
@@ -268,7 +282,8 @@ class PlainDownload:
             chunk += len(buffer) // SEALED_CHUNK
             return count
 
-        with contextlib.closing(read_ahead(fill, _READ_AHEAD)) as pieces:
+        needed = (left // CHUNK + 1) * SEALED_CHUNK
+        with contextlib.closing(read_ahead(fill, min(_READ_AHEAD, needed))) as pieces:
             for piece in pieces:
                 yield piece[:left]
                 left -= min(left, len(piece))

@@ -117,7 +117,8 @@ def _answer(kind: str, row: Problem, detail: str, seconds: int | None) -> Respon
         value = {"type": _TYPE + row.name, "title": row.title, "status": row.status, "detail": detail}
         answer = json_answer(value, row.status, "application/problem+json")
     elif kind == TEXT:
-        answer = Response(f"{row.title}. {detail}\n", row.status, content_type="text/plain; charset=utf-8")
+        line = detail if detail == f"{row.title}." else f"{row.title}. {detail}"
+        answer = Response(f"{line}\n", row.status, content_type="text/plain; charset=utf-8")
     else:
         answer = page(
             "error.html",
