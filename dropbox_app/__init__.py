@@ -13,6 +13,15 @@ def create_app() -> "Flask":
 
     The application is imported here and not above, so that importing one part, such as the container, loads no other.
     """
-    from dropbox_app.app import create_app as build  # noqa: PLC0415
+    import click  # noqa: PLC0415
 
-    return build()
+    from dropbox_app.app import create_app as build  # noqa: PLC0415
+    from dropbox_app.errors import TwinlockError  # noqa: PLC0415
+
+    try:
+        return build()
+    except TwinlockError as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        # An operator's command gets one line.
+        raise click.ClickException(str(error)) from error

@@ -41,6 +41,7 @@ class Services:
     drops: Drops
     blobs: LocalBlobStore
     registry: SqliteRegistry
+    counters: SharedMemoryStorage
     pool: HashPool
     shared: SharedFolder
     sweeping: Sweeping
@@ -50,6 +51,7 @@ class Services:
         self.sweeping.stop()
         self.pool.close()
         self.registry.close()
+        self.counters.close()
         self.shared.close()
 
 
@@ -67,7 +69,8 @@ def create_app(settings: Settings | None = None, *, keys: KeyGenerator | None = 
     settings = settings or Settings.from_environ(os.environ)
     data = prepare(settings)
     shared = SharedFolder(settings.data_dir)
-    counters = FallbackStorage(SharedMemoryStorage(shared.path / "counters"))
+    shared_counters = SharedMemoryStorage(shared.path / "counters")
+    counters = FallbackStorage(shared_counters)
     tokens = Tokens(data.secret, settings.secret_key_old)
     blobs = LocalBlobStore(settings.data_dir)
     registry = SqliteRegistry(data.registry)
@@ -100,7 +103,7 @@ def create_app(settings: Settings | None = None, *, keys: KeyGenerator | None = 
     app.register_blueprint(owner.blueprint(drops, rates))
     app.register_blueprint(pages.blueprint(drops))
     app.extensions["twinlock"] = Services(
-        settings, drops, blobs, registry, pool, shared, Sweeping(blobs, registry, shared.path)
+        settings, drops, blobs, registry, shared_counters, pool, shared, Sweeping(blobs, registry, shared.path)
     )
     add_commands(app, settings, drops, blobs, registry)
     return app

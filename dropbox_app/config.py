@@ -29,7 +29,7 @@ class SettingsError(TwinlockError):
 
 
 def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d{1,15}) ?([A-Za-z]*)", text)
+    match = re.fullmatch(r"([0-9]{1,15}) ?([A-Za-z]*)", text)
     if not match or match[2] not in _UNITS:
         raise ValueError("a number of bytes, or one with a unit such as 500 MiB or 5 GiB")
     return int(match[1]) * _UNITS[match[2]]
@@ -54,16 +54,25 @@ def _rate(text: str) -> str | None:
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,6}", text) or not low <= int(text) <= high:
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not low <= int(text) <= high:
             raise ValueError(f"a whole number from {low} to {high}")
         return int(text)
 
     return parse
 
 
+def _host_name(text: str) -> str:
+    """The name or address of a ``host[:port]``; empty for anything else (RFC 3986, 3.2.2, without user names)."""
+    match = re.fullmatch(r"(?:([A-Za-z0-9.-]+)|\[([0-9A-Fa-f:.]+)\])(?::([1-9][0-9]{0,4}))?", text)
+    if not match or int(match[3] or 0) > 65535:
+        return ""
+    return (match[1] or match[2]).lower().rstrip(".")
+
+
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    # The text itself becomes a part of every link, so nothing may be in it but what was looked at.
+    if parts.scheme not in ("http", "https") or not _host_name(parts.netloc) or set(text) & set("?#\\ "):
         raise ValueError("an http or https address without a query, such as https://drop.example.org")
     return text.rstrip("/")
 
@@ -83,6 +92,8 @@ def _path(text: str) -> Path:
 
 
 def _text(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("text in UTF-8")
     return text
 
 
@@ -165,7 +176,8 @@ class Settings:
             try:
                 values[entry.name] = None if text is None else parse(text)
             except ValueError as error:
-                raise SettingsError(f"{name}: {text!r} is not understood: {error}") from error
+                shown = "what it holds" if name.startswith("SECRET_KEY") else repr(text)
+                raise SettingsError(f"{name}: {shown} is not understood: {error}") from error
         settings = cls(**values)
         settings._check_production()
         return settings
@@ -180,10 +192,7 @@ class Settings:
 
     def trusts_host(self, untrusted_host: str) -> bool:
         """Whether a ``Host`` header may end up in a link: a trusted name, localhost, or a plain address."""
-        try:
-            name = (urlsplit(f"//{untrusted_host}").hostname or "").rstrip(".")
-        except ValueError:
-            return False
+        name = _host_name(untrusted_host)
         if name == "localhost" or name in self.trusted_hosts:
             return True
         try:

@@ -52,6 +52,11 @@ class LocalBlobWriter:
         """Bytes in the file."""
         return self._offset
 
+    @property
+    def touched(self) -> float:
+        """When it was last written to (seconds since 1970), also if its name is gone meanwhile."""
+        return os.fstat(self._handle).st_mtime
+
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Write all bytes, or none."""
         view = memoryview(data)
@@ -161,7 +166,8 @@ class LocalBlobStore:
                 raise
             return None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A file of our own making can only be locked by a sweep that looks at it, which is over in a moment.
+            fcntl.flock(handle, fcntl.LOCK_EX if flags else fcntl.LOCK_EX | fcntl.LOCK_NB)
             # A sweep may have had the lock, and removed the file, since it was opened.
             if os.fstat(handle).st_nlink:
                 return LocalBlobWriter(path, self._target(BlobName(path.stem)), handle)
@@ -228,7 +234,7 @@ class LocalBlobStore:
                 if writer is None:
                     continue
                 try:
-                    if path.suffix == _ONCE or path.stat().st_mtime < older_than:
+                    if path.suffix == _ONCE or writer.touched < older_than:
                         path.unlink(missing_ok=True)
                         dropped += 1
                 finally:

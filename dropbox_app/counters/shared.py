@@ -6,14 +6,17 @@ by the callers, and each lives for minutes.
 
 import contextlib
 import sqlite3
-import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from limits.storage import Storage
 
+from dropbox_app.idle import Idle
+
 _SCHEMA = "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, value INTEGER, expires REAL) WITHOUT ROWID"
 _PURGE_EVERY = 60.0
+_IDLE_CONNECTIONS = 4
 
 
 class SharedMemoryStorage(Storage):
@@ -28,7 +31,7 @@ class SharedMemoryStorage(Storage):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self._local = threading.local()
+        self._idle = Idle(self._connect, _IDLE_CONNECTIONS)
         self._next_purge = 0.0
 
     @property
@@ -36,67 +39,66 @@ class SharedMemoryStorage(Storage):
         """What any call may raise."""
         return sqlite3.Error
 
-    def _database(self) -> sqlite3.Connection:
-        database: sqlite3.Connection | None = getattr(self._local, "database", None)
-        if database is None:
-            database = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
-            # Memory needs no syncing; the journal, in memory too, mends what a killed process left half-written.
-            database.execute("PRAGMA synchronous = OFF")
-            database.execute("PRAGMA journal_mode = TRUNCATE")
-            database.execute(_SCHEMA)
-            self._local.database = database
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        # Memory needs no syncing; the journal, in memory too, mends what a killed process left half-written.
+        for pragma in ("synchronous = OFF", "journal_mode = TRUNCATE", "cache_size = -64"):
+            database.execute(f"PRAGMA {pragma}")
+        database.execute(_SCHEMA)
         return database
+
+    def _run(self, statement: str, *values: object) -> list[Any]:
+        with self._idle.borrow() as database:
+            return database.execute(statement, values).fetchall()
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Add to a counter, which lives for ``expiry`` seconds from its first count on; returns the new value."""
         now = time.time()
         self._purge(now)
-        row = (
-            self._database()
-            .execute(
-                "INSERT INTO counters VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET"
-                " value = CASE WHEN expires <= ?4 THEN ?2 ELSE value + ?2 END,"
-                " expires = CASE WHEN expires <= ?4 THEN ?3 ELSE expires END RETURNING value",
-                (key, amount, now + expiry, now),
-            )
-            .fetchall()
+        rows = self._run(
+            "INSERT INTO counters VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET"
+            " value = CASE WHEN expires <= ?4 THEN ?2 ELSE value + ?2 END,"
+            " expires = CASE WHEN expires <= ?4 THEN ?3 ELSE expires END RETURNING value",
+            key,
+            amount,
+            now + expiry,
+            now,
         )
-        return int(row[0][0])
+        return int(rows[0][0])
 
     def get(self, key: str) -> int:
         """The value; 0 once it has expired."""
-        row = self._live(key)
-        return row[0] if row else 0
+        rows = self._live(key)
+        return int(rows[0][0]) if rows else 0
 
     def get_expiry(self, key: str) -> float:
         """When the counter ends (seconds since 1970); now, if there is none."""
-        row = self._live(key)
-        return row[1] if row else time.time()
+        rows = self._live(key)
+        return float(rows[0][1]) if rows else time.time()
 
-    def _live(self, key: str) -> tuple[int, float] | None:
-        row: tuple[int, float] | None = (
-            self._database()
-            .execute("SELECT value, expires FROM counters WHERE key = ? AND expires > ?", (key, time.time()))
-            .fetchone()
-        )
-        return row
+    def _live(self, key: str) -> list[Any]:
+        return self._run("SELECT value, expires FROM counters WHERE key = ? AND expires > ?", key, time.time())
 
     def _purge(self, now: float) -> None:
         if now >= self._next_purge:
             self._next_purge = now + _PURGE_EVERY
-            self._database().execute("DELETE FROM counters WHERE expires <= ?", (now,))
+            self._run("DELETE FROM counters WHERE expires <= ?", now)
 
     def check(self) -> bool:
         """Whether it answers."""
         with contextlib.suppress(sqlite3.Error):
-            self._database().execute("SELECT 1 FROM counters LIMIT 1")
+            self._run("SELECT 1 FROM counters LIMIT 1")
             return True
         return False
 
     def reset(self) -> int | None:
-        """Forget everything."""
-        return self._database().execute("DELETE FROM counters").rowcount
+        """Forget everything; returns how many counters that were."""
+        return len(self._run("DELETE FROM counters RETURNING key"))
 
     def clear(self, key: str) -> None:
         """Forget one counter."""
-        self._database().execute("DELETE FROM counters WHERE key = ?", (key,))
+        self._run("DELETE FROM counters WHERE key = ?", key)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._idle.close()

@@ -1,6 +1,7 @@
 """Argon2 at two ends: a fixed pool for what costs 64 MiB, and the cheap end for what nobody can guess."""
 
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -15,6 +16,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError, VerifyMismatchError
 
 from dropbox_app.errors import Busy, StoreUnavailable
+
+_log = logging.getLogger(__name__)
 
 THREADS = 2
 """Hashes of 64 MiB at a time, on the whole machine."""
@@ -89,9 +92,14 @@ class HashPool:
 
     @contextmanager
     def _slot(self, deadline: float) -> Iterator[None]:
-        handles = [os.open(path, os.O_RDWR | os.O_CREAT, 0o600) for path in self._slots]
+        handles: list[int] = []
         try:
-            while not any(_lock(handle) for handle in handles):
+            handles += (os.open(path, os.O_RDWR | os.O_CREAT, 0o600) for path in self._slots)
+        except OSError as error:
+            # Somebody cleaned the machine's memory: the bound of this process still holds.
+            _log.warning("the machine's hashing slots cannot be opened (%s)", type(error).__name__)
+        try:
+            while handles and not any(_lock(handle) for handle in handles):
                 if time.monotonic() > deadline:
                     raise Busy(_RETRY_AFTER)
                 time.sleep(_POLL)

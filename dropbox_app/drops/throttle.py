@@ -19,7 +19,7 @@ WINDOW = 600
 FIRST_WAIT = 30
 LONGEST_WAIT = 600
 _MEMORY = 3600
-"""Seconds after which a drop's earlier waits are forgotten."""
+"""Seconds after which a drop's earlier waits are forgotten; until then, every further wrong answer waits."""
 
 
 class Throttle:
@@ -57,6 +57,10 @@ class Throttle:
         """
         self.check(file_id)
         wrong, waits, wait = self._names(file_id)
-        if self._counters.incr(wrong, WINDOW) >= FREE_TRIES:
-            count = self._counters.incr(waits, _MEMORY)
-            self._counters.incr(wait, min(FIRST_WAIT * 2 ** (count - 1), LONGEST_WAIT))
+        earlier = self._counters.get(waits)
+        if self._counters.incr(wrong, WINDOW) >= FREE_TRIES or earlier:
+            seconds = min(FIRST_WAIT * 2**earlier, LONGEST_WAIT)
+            # Of all who come here at once, the one that begins the wait is told, and nobody else.
+            if self._counters.incr(wait, seconds) > 1:
+                raise Throttled(seconds)
+            self._counters.incr(waits, _MEMORY)

@@ -6,12 +6,12 @@ Write-ahead logging lets readers and one writer go on side by side. ``secure_del
 
 import contextlib
 import os
-import queue
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from dropbox_app.errors import DropExists, StoreFull, StoreUnavailable
+from dropbox_app.idle import Idle
 from dropbox_app.model import FileId, Hour, Record, hour_prefix
 
 _SCHEMA = """
@@ -60,7 +60,7 @@ class SqliteRegistry:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_CONNECTIONS)
+        self._idle = Idle(self._connect, _IDLE_CONNECTIONS)
 
     def _connect(self) -> sqlite3.Connection:
         # SQLite would open what cannot be written to for reading alone, and stay so when the disk is well again.
@@ -80,20 +80,8 @@ class SqliteRegistry:
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
-        with _translated():
-            try:
-                database = self._idle.get_nowait()
-            except queue.Empty:
-                database = self._connect()
-            try:
-                yield database
-            except BaseException:
-                database.close()
-                raise
-            try:
-                self._idle.put_nowait(database)
-            except queue.Full:
-                database.close()
+        with _translated(), self._idle.borrow() as database:
+            yield database
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -174,8 +162,7 @@ class SqliteRegistry:
 
     def close(self) -> None:
         """Close the idle connections."""
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+        self._idle.close()
 
 
 def _ticket_range(file_id: FileId) -> tuple[str, str]:

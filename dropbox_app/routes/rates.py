@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import ipaddress
 import math
+import re
 import time
 
 from flask import Request
@@ -18,12 +19,15 @@ from limits.strategies import FixedWindowRateLimiter
 from dropbox_app.errors import Throttled
 
 _PREFIX = 64
+# Some proxies forward an address with its port: 192.0.2.1:443, [2001:db8::1]:443.
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?")
 
 
 def client_key(key: bytes, address: str | None) -> str:
     """A keyed hash of a client's address."""
     try:
-        parsed = ipaddress.ip_address(address or "")
+        with_port = _WITH_PORT.fullmatch(address or "")
+        parsed = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address or "")
         if isinstance(parsed, ipaddress.IPv6Address):
             mapped = parsed.ipv4_mapped
             network = ipaddress.ip_network((int(parsed) >> _PREFIX << _PREFIX, _PREFIX))
