@@ -136,9 +136,7 @@ class BlobStoreContract:
 
     def test_lists_what_expires(self, store: BlobStore) -> None:
         """Only blobs whose hour is before the given one are listed, unfinished ones included."""
-        early, exact, late, unfinished = (
-            name_of(Hour(hour)) for hour in (HOUR - 30, HOUR - 20, HOUR - 10, HOUR - 29)
-        )
+        early, exact, late, unfinished = (name_of(Hour(hour)) for hour in (HOUR - 30, HOUR - 20, HOUR - 10, HOUR - 29))
         for name in (early, exact, late):
             put(store, name, b"x")
         store.begin(unfinished, resumable=True).close()

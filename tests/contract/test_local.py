@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.blob_store import HOUR, BlobStoreContract, get, name_of, put
-from tests.contract.registry import RECORD, RegistryContract, an_id
 
 from dropbox_app.blobs.local import LocalBlobStore
 from dropbox_app.errors import StoreFull, StoreUnavailable
 from dropbox_app.registry.sqlite import SqliteRegistry, prepare
+from tests.contract.blob_store import HOUR, BlobStoreContract, get, name_of, put
+from tests.contract.registry import RECORD, RegistryContract, an_id
 
 
 class TestLocalBlobStore(BlobStoreContract):

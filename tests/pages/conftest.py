@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+
 from tests.service.server import Service, running
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Download, Page, expect
+
 from tests.service.server import Service
 
 Scheme = Literal["light", "dark"]

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.service.server import ROOT
 
 _NOTES = sorted((ROOT / "dropbox_app" / "static" / "vendor").glob("*/VENDORED.md"))
