@@ -193,6 +193,7 @@ class TestRates:
         key = client_key(KEY, "2001:db8::1")
         assert client_key(KEY, "[2001:db8::1]:443") == client_key(KEY, "[2001:db8::2]") == key
 
+    @pytest.mark.parametrize("address", [None, "", "unix:", "not an address", "203.0.113.5:80:1", "\0"])
     def test_clients_without_an_address(self, address: str | None) -> None:
         """They count as one."""
         assert client_key(KEY, address) == client_key(KEY, "")
