@@ -18,10 +18,13 @@ def create_app() -> "Flask":
     from dropbox_app.app import create_app as build  # noqa: PLC0415
     from dropbox_app.errors import TwinlockError  # noqa: PLC0415
 
-    try:
+    command = click.get_current_context(silent=True)
+    if command is None:
         return build()
+    # An operator's command lets go of everything at its end, and gets one line where it cannot begin.
+    try:
+        app = build()
     except TwinlockError as error:
-        if click.get_current_context(silent=True) is None:
-            raise
-        # An operator's command gets one line.
         raise click.ClickException(str(error)) from error
+    command.call_on_close(app.extensions["twinlock"].close)
+    return app

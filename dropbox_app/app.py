@@ -15,7 +15,8 @@ from dropbox_app.counters.fallback import FallbackStorage
 from dropbox_app.counters.shared import SharedMemoryStorage
 from dropbox_app.data_folder import prepare
 from dropbox_app.drops.hashing import HashPool
-from dropbox_app.drops.service import Drops, Limits
+from dropbox_app.drops.room import Room
+from dropbox_app.drops.service import Drops
 from dropbox_app.drops.throttle import Throttle
 from dropbox_app.drops.tokens import Tokens
 from dropbox_app.machine import SharedFolder
@@ -77,8 +78,7 @@ def create_app(settings: Settings | None = None, *, keys: KeyGenerator | None = 
     drops = Drops(
         blobs=blobs,
         registry=registry,
-        capacity=blobs,
-        limits=Limits(settings.min_free, settings.quota),
+        room=Room(blobs, min_free=settings.min_free, quota=settings.quota),
         throttle=Throttle(counters, tokens.counter_key()),
         tokens=tokens,
         random_bytes=secrets.token_bytes,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from dropbox_app.drops.file_ids import blob_name, expires_at, new_file_id
 from dropbox_app.drops.hashing import hash_secret, verify_secret
 from dropbox_app.drops.lifetimes import expiry
-from dropbox_app.drops.stores import BlobReader, BlobStore, BlobWriter, Bytes, Capacity, Registry
+from dropbox_app.drops.room import Room
+from dropbox_app.drops.stores import BlobReader, BlobStore, BlobWriter, Bytes, Registry
 from dropbox_app.drops.throttle import Throttle
 from dropbox_app.drops.tokens import Grant, Tokens, grant_seconds
 from dropbox_app.errors import (
@@ -25,19 +26,6 @@ from dropbox_app.model import FileId, Hour, OwnerToken, Proof, Record, hour_of
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN = 64 * 2**20
 """Bytes after which an upload looks again whether there is room."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What an upload must leave room for, in bytes.
-
-    Attributes:
-        min_free: What stays free on the disk.
-        quota: What all blobs together may take; None for no such limit.
-    """
-
-    min_free: int
-    quota: int | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +76,7 @@ class Leaving:
         self._writer.append(data)
         if self._writer.offset >= self._look_at:
             self._look_at += _LOOK_AGAIN
-            self._drops.check_room(0)
+            self._drops.room.check(0)
 
     def seal(self, proof: Proof, downloads: int | None) -> LeftDrop:
         """Commit the blob, then write tickets and record: a crash in between leaves an orphan, never a lost drop.
@@ -96,7 +84,7 @@ class Leaving:
         Raises:
             StoreFull: there is no room, or not as much as has to stay.
         """
-        self._drops.check_room(0)
+        self._drops.room.check(0)
         self._writer.commit()
         self._writer.close()
         return self._drops.register(self.file_id, proof, downloads)
@@ -154,8 +142,7 @@ class Drops:
     Args:
         blobs: Where containers lie.
         registry: Where hashes and tickets lie.
-        capacity: What the blob store's disk can tell; None if it has none of its own.
-        limits: What uploads must leave room for.
+        room: Whether more may come in.
         throttle: Counts wrong proofs.
         tokens: Signs owner tokens and grants.
         random_bytes: Gives bytes that nobody can guess.
@@ -167,8 +154,7 @@ class Drops:
         *,
         blobs: BlobStore,
         registry: Registry,
-        capacity: Capacity | None,
-        limits: Limits,
+        room: Room,
         throttle: Throttle,
         tokens: Tokens,
         random_bytes: Callable[[int], bytes],
@@ -176,25 +162,11 @@ class Drops:
     ) -> None:
         self.blobs = blobs
         self.registry = registry
+        self.room = room
         self.throttle = throttle
-        self._capacity = capacity
-        self._limits = limits
         self._tokens = tokens
         self._random_bytes = random_bytes
         self._clock = clock
-
-    def check_room(self, size: int) -> None:
-        """Whether so many more bytes may come.
-
-        Raises:
-            StoreFull: they may not.
-        """
-        if self._capacity is None:
-            return
-        if self._capacity.free() - size < self._limits.min_free:
-            raise StoreFull("the disk is as full as it may be")
-        if self._limits.quota is not None and self._capacity.used() + size > self._limits.quota:
-            raise StoreFull("the quota is used up")
 
     def begin(self, hours: int, size: int) -> Leaving:
         """Begin a drop that goes in at one stretch.
@@ -206,7 +178,7 @@ class Drops:
         Raises:
             StoreFull: there is no room.
         """
-        self.check_room(size)
+        self.room.check(size)
         file_id = new_file_id(expiry(self._clock(), hours), self._random_bytes)
         return Leaving(self, file_id, self.blobs.begin(blob_name(file_id), resumable=False))
 

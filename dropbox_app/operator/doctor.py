@@ -87,7 +87,7 @@ def _round_trip(blobs: BlobStore) -> Finding:
 
 def _room(drops: Drops) -> Finding:
     try:
-        drops.check_room(0)
+        drops.room.check(0)
     except StoreFull as error:
         return Finding(
             f"no room: {error}", False, "uploads are refused", "make room, or change DROP_MIN_FREE or DROP_QUOTA"

@@ -18,9 +18,10 @@ from dropbox_app.routes.answers import TEXT, hours_in_words, still_page, wanted
 from dropbox_app.routes.body import RequestBody, open_body
 from dropbox_app.routes.form import MAX_OVERHEAD, Field, FileStart, read_form
 from dropbox_app.routes.links import Links
-from dropbox_app.routes.plain import PlainUpload, PlainWay, Sealed, Wishes
+from dropbox_app.routes.plain import PlainUpload, PlainWay, Sealed
 from dropbox_app.routes.rates import Rates
 from dropbox_app.routes.receipt import receipt
+from dropbox_app.routes.wishes import Wishes
 
 
 class _AnyPath(PathConverter):

@@ -13,47 +13,20 @@ from zipstream import ZIP_STORED, ZipStream
 
 from dropbox_app.container import sealing
 from dropbox_app.container.body import CHUNK, SEALED_CHUNK
-from dropbox_app.container.keys import check_pair, check_password, new_header, service_salt, stretch
+from dropbox_app.container.keys import check_password, new_header, service_salt, stretch
 from dropbox_app.drops.hashing import HashPool
-from dropbox_app.drops.passwords import new_password
 from dropbox_app.drops.service import Drops, Leaving, LeftDrop
 from dropbox_app.drops.stores import BlobReader
 from dropbox_app.errors import DamagedContainer, TooLarge, WrongPasswords
 from dropbox_app.model import FileId, Proof
 from dropbox_app.overlap import BEHIND, Conveyor, read_ahead
 from dropbox_app.routes.body import PIECE, RequestBody
+from dropbox_app.routes.wishes import Wishes
 from keygen import KeyGenerator
 
 _SALT_SIZE = 24
 _READ_AHEAD = PIECE // SEALED_CHUNK * SEALED_CHUNK + SEALED_CHUNK
 NOTE_NAME = "note.txt"
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What an uploader asks for, checked.
-
-    Attributes:
-        first: The first password, brought or made.
-        second: The second password.
-        hours: How long the drop shall live.
-        downloads: How many downloads; None without a limit.
-    """
-
-    first: str
-    second: str
-    hours: int
-    downloads: int | None
-
-    @classmethod
-    def check(cls, first: str, second: str, hours: int, downloads: int | None) -> "Wishes":
-        """Check the passwords, and make those that are missing.
-
-        Raises:
-            Refused: a password breaks a rule, or both are the same.
-        """
-        first, second = check_pair(first or new_password(), second or new_password())
-        return cls(first, second, hours, downloads)
 
 
 @dataclass(frozen=True)
@@ -106,7 +79,7 @@ class PlainWay:
         Raises:
             StoreFull: there is no room.
         """
-        self._drops.check_room(size)
+        self._drops.room.check(size)
 
     @contextlib.contextmanager
     def leave(self, wishes: Wishes, size: int) -> Iterator["PlainUpload"]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dropbox_app.blobs.local import LocalBlobStore
 from dropbox_app.counters.shared import SharedMemoryStorage
-from dropbox_app.drops.service import Drops, LeftDrop, Limits
+from dropbox_app.drops.room import Room
+from dropbox_app.drops.service import Drops, LeftDrop
 from dropbox_app.drops.throttle import Throttle
 from dropbox_app.drops.tokens import Tokens
 from dropbox_app.model import FileId, Proof
@@ -93,8 +94,7 @@ def open_world(root: Path, clock: Clock | None = None, secret: str = SECRET, quo
     drops = Drops(
         blobs=blobs,
         registry=registry,
-        capacity=blobs,
-        limits=Limits(0, quota),
+        room=Room(blobs, quota=quota),
         throttle=Throttle(SharedMemoryStorage(root / "counters"), tokens.counter_key()),
         tokens=tokens,
         random_bytes=secrets.token_bytes,
