@@ -1,6 +1,7 @@
 """A real service for tests: gunicorn with the project's own configuration, in processes of its own."""
 
 import contextlib
+import hashlib
 import os
 import signal
 import socket
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import psutil
 import requests
+
+from dropbox_app.drops.file_ids import blob_name
+from dropbox_app.model import PREFIX_LENGTH, FileId
 
 ROOT = Path(__file__).parents[2]
 GENEROUS = {"DROP_MIN_FREE": "0", "DROP_LIMIT_CLAIMS": "off", "DROP_LIMIT_UPLOADS": "off"}
@@ -69,11 +73,11 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the service ended: {self.log.read_text()}")
-            with contextlib.suppress(requests.ConnectionError):
+            with contextlib.suppress(requests.RequestException):
                 if requests.get(f"{self.url}/healthz", timeout=5).ok:
                     return
             time.sleep(0.05)
@@ -88,8 +92,8 @@ class Service:
 
     def kill(self) -> None:
         """Kill -9 the master and all workers at once."""
-        master = psutil.Process(self.process.pid)
-        for process in [*master.children(recursive=True), master]:
+        # The master first, or it would start workers anew.
+        for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait(30)
@@ -108,6 +112,39 @@ class Service:
         """All files of its data folder."""
         return [path for path in self.data_dir.rglob("*") if path.is_file()]
 
+    @property
+    def in_memory(self) -> Path:
+        """The folder of what all processes on this data folder share in memory."""
+        key = hashlib.sha256(os.fsencode(self.data_dir.resolve())).hexdigest()[:16]
+        return Path(f"/dev/shm/twinlock-{os.getuid()}-{key}")  # noqa: S108 - looked at only
+
+    def container(self, file_id: str) -> Path:
+        """Where the container of a drop lies."""
+        name = blob_name(FileId(file_id))
+        return self.data_dir / "blobs" / name[:PREFIX_LENGTH] / name
+
+    def unfinished(self) -> list[Path]:
+        """What is on its way in, or was left there; and whatever lies in ``TMPDIR``."""
+        return [path for path in (*(self.data_dir / "incoming").iterdir(), *self.temporary.rglob("*")) if path.exists()]
+
+    def stored(self) -> set[Path]:
+        """The containers that are committed."""
+        return {path for path in (self.data_dir / "blobs").rglob("*") if path.is_file()}
+
+    def wait_until_tidy(self, seconds: float = 5.0) -> None:
+        """Wait until nothing unfinished is left, and fail if that takes too long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not self.unfinished():
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"left behind: {self.unfinished()}")
+
+    def processes(self) -> list[psutil.Process]:
+        """The master and its workers."""
+        master = psutil.Process(self.process.pid)
+        return [master, *master.children(recursive=True)]
+
     def containers(self) -> list[Path]:
         """The sealed containers it keeps, and what is on its way to be one."""
         return [path for path in self.files() if path.relative_to(self.data_dir).parts[0] in ("blobs", "incoming")]
@@ -120,14 +157,19 @@ def _session(pid: int) -> int | None:
         return None
 
 
-@contextlib.contextmanager
-def running(folder: Path, **environment: str) -> Iterator[Service]:
-    """A service with its data, temporary files and log in this folder, ended with the block."""
+def prepared(folder: Path, data_dir: Path | None = None, **environment: str) -> Service:
+    """A service that has not been started, with its temporary files and log in this folder, and its data too."""
     temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
-    service = Service(folder / "data", free_port(), folder / "log", temporary, environment)
-    service.start()
+    temporary.mkdir(parents=True, exist_ok=True)
+    return Service(data_dir or folder / "data", free_port(), folder / "log", temporary, environment)
+
+
+@contextlib.contextmanager
+def running(folder: Path, data_dir: Path | None = None, **environment: str) -> Iterator[Service]:
+    """A service with its data, temporary files and log in this folder, ended with the block."""
+    service = prepared(folder, data_dir, **environment)
     try:
+        service.start()
         yield service
     finally:
         service.stop()
