@@ -23,9 +23,11 @@ proc_name = "twinlock"
 
 # A transfer holds a thread for as long as it lasts, hours over Tor; threads that wait cost next to nothing. Two
 # processes let two transfers use two cores.
-worker_class = "gthread"
+# gunicorn's gthread, hardened against clients that hold on to it.
+worker_class = "dropbox_app.worker.Worker"
 workers = _settings.workers
-threads = 64
+threads = 128
+worker_connections = 4000
 backlog = 512
 keepalive = 5
 
@@ -83,9 +85,10 @@ def when_ready(server: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Tell the worker's C library how to keep memory. Only the GNU library has these switches; others go without.
 
-    Two arenas: by default up to eight for each core keep what they once had, and a burst on 64 threads would leave tens
-    of megabytes behind. Pieces of a megabyte come from an arena, which keeps them for the next: mapped and unmapped
-    each time, as the default is, every page of every piece is faulted in again. The 64 MiB of a hash do go back.
+    Two arenas: by default up to eight for each core keep what they once had, and a burst on a hundred threads would
+    leave tens of megabytes behind. Pieces of a megabyte come from an arena, which keeps them for the next: mapped and
+    unmapped each time, as the default is, every page of every piece is faulted in again. The 64 MiB of a hash do go
+    back.
     """
     with contextlib.suppress(AttributeError, OSError):
         for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 8 * MIB), (_M_TRIM_THRESHOLD, 16 * MIB)):

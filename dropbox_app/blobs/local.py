@@ -75,13 +75,24 @@ class LocalBlobWriter:
     def commit(self) -> None:
         """Sync the file, move it into its hour's folder, sync that."""
         with _translated():
+            # When somebody left something is nobody's business.
+            os.utime(self._handle, (0, 0))
             os.fsync(self._handle)
             folder = self._target.parent
-            if not folder.exists():
-                folder.mkdir(mode=0o700, exist_ok=True)
-                _sync_folder(folder.parent)
-            self._path.rename(self._target)
-            _sync_folder(folder)
+            while True:
+                if not folder.exists():
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                    _sync_folder(folder.parent)
+                try:
+                    self._path.rename(self._target)
+                    _sync_folder(folder)
+                except FileNotFoundError:
+                    # Whoever deleted the hour's only other blob took the folder along. But a sweep may have taken
+                    # the file itself, whose hour has come.
+                    if os.fstat(self._handle).st_nlink == 0:
+                        raise
+                else:
+                    return
 
     def close(self) -> None:
         """Close the file; one that cannot be resumed goes."""
@@ -209,7 +220,9 @@ class LocalBlobStore:
     def mark_due(self, name: BlobName, hour: Hour) -> None:
         """Make an empty file whose name says it."""
         with _translated():
-            (self._due / f"{hour_prefix(hour)}~{name}").touch(mode=0o600)
+            marker = self._due / f"{hour_prefix(hour)}~{name}"
+            marker.touch(mode=0o600)
+            os.utime(marker, (0, 0))
 
     def due_before(self, hour: Hour) -> Iterator[BlobName]:
         """Read the markers' names."""
@@ -259,7 +272,8 @@ class LocalBlobStore:
         total = 0
         with _translated():
             for hour in self._blobs.iterdir():
-                total += sum(_size_of(path) for path in hour.iterdir())
+                with contextlib.suppress(FileNotFoundError):
+                    total += sum(_size_of(path) for path in hour.iterdir())
             total += sum(_size_of(path) for path in self._incoming.iterdir())
         return total
 

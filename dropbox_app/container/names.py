@@ -3,6 +3,7 @@
 A reader refuses what a name may not be; a writer cleans it, so that what it writes is never refused.
 """
 
+import itertools
 import re
 import unicodedata
 
@@ -64,7 +65,7 @@ class NameCleaner:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self._next_numbers: dict[str, int] = {}
+        self._next_numbers: dict[tuple[str, int], int] = {}
 
     def add(self, name: str) -> str:
         """Clean the next name, and number it if another file of this drop has it."""
@@ -75,16 +76,17 @@ class NameCleaner:
         return name
 
     def _numbered(self, name: str) -> str:
+        """The first free number. Numbers found taken are remembered for all names with the same cut beginning."""
         stem, ending = _parts(name)
-        # Counting goes on where it stopped: a thousand files of one name would otherwise take a million steps.
-        number = self._next_numbers.get(folded(name), 2)
-        while True:
-            suffix = f" ({number}){ending}"
-            candidate = _cut(stem, MAX_NAME_SIZE - len(suffix.encode())) + suffix
-            number += 1
-            if folded(candidate) not in self._taken:
-                self._next_numbers[folded(name)] = number
-                return candidate
+        for digits in itertools.count(1):
+            kept = _cut(stem, MAX_NAME_SIZE - len(f" (){ending}".encode()) - digits)
+            key = (folded(f"{kept} {ending}"), digits)
+            for number in range(self._next_numbers.get(key, max(2, 10 ** (digits - 1))), 10**digits):
+                self._next_numbers[key] = number + 1
+                candidate = f"{kept} ({number}){ending}"
+                if folded(candidate) not in self._taken:
+                    return candidate
+        raise AssertionError
 
 
 def _without_bad_end(name: str) -> str:

@@ -16,6 +16,7 @@ from dropbox_app.drops.tokens import Grant, Tokens, grant_seconds
 from dropbox_app.errors import (
     DamagedContainer,
     DropNotFound,
+    Refused,
     StoreFull,
     StoreUnavailable,
     WrongOwnerToken,
@@ -77,14 +78,17 @@ class Leaving:
         if self._writer.offset >= self._look_at:
             self._look_at += _LOOK_AGAIN
             self._drops.room.check(0)
+            self._drops.check_time(self.file_id)
 
     def seal(self, proof: Proof, downloads: int | None) -> LeftDrop:
         """Commit the blob, then write tickets and record: a crash in between leaves an orphan, never a lost drop.
 
         Raises:
             StoreFull: there is no room, or not as much as has to stay.
+            Refused: the drop's time was over before it had come in.
         """
         self._drops.room.check(0)
+        self._drops.check_time(self.file_id)
         self._writer.commit()
         self._writer.close()
         return self._drops.register(self.file_id, proof, downloads)
@@ -181,6 +185,15 @@ class Drops:
         self.room.check(size)
         file_id = new_file_id(expiry(self._clock(), hours), self._random_bytes)
         return Leaving(self, file_id, self.blobs.begin(blob_name(file_id), resumable=False))
+
+    def check_time(self, file_id: FileId) -> None:
+        """Whether a drop on its way in has any time left.
+
+        Raises:
+            Refused: it has not.
+        """
+        if self._clock() >= expires_at(file_id):
+            raise Refused("lifetime", "ended before the upload did; ask for a longer one")
 
     def register(self, file_id: FileId, proof: Proof, downloads: int | None) -> LeftDrop:
         """Write tickets and record of a committed blob; if that cannot be done, the blob goes again."""

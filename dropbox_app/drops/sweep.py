@@ -1,6 +1,7 @@
 """Sweeping: what has expired, was used up or was never finished goes, and nothing goes on doubt."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from dropbox_app.drops.file_ids import blob_name
 from dropbox_app.drops.stores import BlobStore, Registry
@@ -43,22 +44,25 @@ def sweep(blobs: BlobStore, registry: Registry, now: float) -> Swept:
     expired = list(blobs.expiring_before(after))
     for name in expired:
         blobs.delete(name)
-    used_up = sum(_remove_used_up(blobs, registry, name) for name in list(blobs.due_before(after)))
+    used_up = _remove_used_up(blobs, registry, list(blobs.due_before(after)))
     blobs.clear_due_before(after)
     return Swept(records, len(expired), used_up, blobs.drop_unfinished(now - UNFINISHED_FOR))
 
 
-def _remove_used_up(blobs: BlobStore, registry: Registry, name: BlobName) -> bool:
-    """Remove the drop of this blob, unless it has a ticket after all.
+def _remove_used_up(blobs: BlobStore, registry: Registry, names: list[BlobName]) -> int:
+    """Remove the drops of these blobs, unless one has a ticket after all; returns how many went.
 
-    A blob's name cannot be turned back into a file ID, so the IDs of its hour are tried, forwards.
+    A blob's name cannot be turned back into a file ID, so the IDs of each hour are tried, once, forwards.
     """
-    for file_id in registry.expiring_in(expiry_hour(name)):
-        if blob_name(file_id) == name:
-            if registry.downloads_left(file_id) != 0:
-                return False
+    removed = 0
+    for hour, of_hour in groupby(sorted(names), expiry_hour):
+        ids = {blob_name(file_id): file_id for file_id in registry.expiring_in(hour)}
+        for name in of_hour:
+            file_id = ids.get(name)
+            if file_id is not None and registry.downloads_left(file_id) != 0:
+                continue
             blobs.delete(name)
-            registry.remove(file_id)
-            return True
-    blobs.delete(name)
-    return False
+            if file_id is not None:
+                registry.remove(file_id)
+                removed += 1
+    return removed

@@ -18,7 +18,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS drops (id TEXT PRIMARY KEY, proof TEXT NOT NULL, owner TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tickets (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
-_LOCK_WAIT = 5.0
+_LOCK_WAIT = 4.0
 """Seconds a call waits for another process's write."""
 _IDLE_CONNECTIONS = 8
 """Connections kept open for the next call, of all that a burst may have opened."""

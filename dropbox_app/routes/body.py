@@ -7,7 +7,9 @@ each read, which costs half of the speed. Under any other WSGI server, and for c
 
 import contextlib
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -15,10 +17,13 @@ from gunicorn.http.body import Body as GunicornBody
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import ParseException
 
-from dropbox_app.errors import BadRequest, TooLarge
+from dropbox_app.errors import BadRequest, TooLarge, UnsupportedMediaType
 
 PIECE = 2**20
 """Bytes that are read, sealed and written at a time."""
+_SLOWEST = 1024
+"""Bytes a second that a body has to have on average, once `_PATIENCE` is over."""
+_PATIENCE = 60.0
 _LINGER = 15.0
 """Seconds for which the rest of a refused body is read and thrown away, so that its sender sees the answer."""
 _LINGER_PAUSE = 2.0
@@ -39,6 +44,7 @@ class RequestBody:
         self._input = environ["wsgi.input"]
         self._limit = limit
         self._read = 0
+        self._began = time.monotonic()
         self._over = False
         text = environ.get("CONTENT_LENGTH") or None
         if text is not None and not (text.isascii() and text.isdigit()):
@@ -46,6 +52,10 @@ class RequestBody:
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         self.length: int | None = None if chunked else int(text or 0)
         """Bytes that were announced; None for a chunked body."""
+        codings = {coding.strip().lower() for coding in environ.get("HTTP_TRANSFER_ENCODING", "").split(",")}
+        if codings - {"", "identity", "chunked"}:
+            raise UnsupportedMediaType("a body is taken as it is, not compressed for its transfer")
+        self._connection: socket.socket | None = environ.get("gunicorn.socket")
         self._socket = self._direct_socket(environ)
 
     def check_limit(self) -> None:
@@ -92,8 +102,10 @@ class RequestBody:
             count = self._receive(buffer[:room])
         except (OSError, ParseException) as error:
             self._over = True
+            self._end_connection()
             raise BadRequest("the body could not be read to its end") from error
         self._read += count
+        self._check_pace()
         if not count:
             self._over = True
             if self.length is not None:
@@ -101,6 +113,19 @@ class RequestBody:
         if self._read > self._limit:
             raise TooLarge(self._limit)
         return count
+
+    def _end_connection(self) -> None:
+        """Let gunicorn close the connection, instead of waiting for the rest of the body for as long as it trickles."""
+        if isinstance(self._input, GunicornBody):
+            self._input.failed = True
+
+    def _check_pace(self) -> None:
+        """Give up a body that comes so slowly that it can only mean to hold a thread."""
+        seconds = time.monotonic() - self._began
+        if seconds > _PATIENCE and self._read < seconds * _SLOWEST:
+            self._over = True
+            self._end_connection()
+            raise BadRequest("the body comes too slowly")
 
     def _receive(self, buffer: memoryview) -> int:
         if self._socket is None:
@@ -132,13 +157,37 @@ class RequestBody:
         scrap = memoryview(bytearray(2**18))
         deadline = time.monotonic() + _LINGER
         self._limit = 2**63
-        if self._socket is not None:
-            self._socket.settimeout(_LINGER_PAUSE)
-        with contextlib.suppress(BadRequest):
-            while time.monotonic() < deadline and self.read_some(scrap):
-                pass
-        if self._socket is not None:
-            self._socket.settimeout(None)
+        if self._connection is None or not isinstance(self._input, GunicornBody):
+            return
+        with contextlib.suppress(BadRequest, OSError):
+            self._connection.settimeout(_LINGER_PAUSE)
+            while time.monotonic() < deadline and not self.finished:
+                # A chunked body is not read as such any more: a chunk that trickles in would be waited for.
+                if not (self.read_some(scrap) if self._socket else self._connection.recv_into(scrap)):
+                    break
+        with contextlib.suppress(OSError):
+            self._connection.settimeout(None)
+        if not self.finished:
+            self._end_connection()
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Give the body so long to come; then it ends, wherever it is."""
+        if self._connection is None:
+            yield
+            return
+        timer = threading.Timer(seconds, _end, (self._connection,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _end(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
 
 
 def open_body(request: Request, limit: int) -> RequestBody:

@@ -10,6 +10,7 @@ from dropbox_app.routes.body import open_body
 
 LONGEST = 64 * 1024
 _MOST_FIELDS = 16
+_SECONDS = 20.0
 
 
 def read_fields(request: Request, known: Collection[str]) -> dict[str, str]:
@@ -27,7 +28,8 @@ def read_fields(request: Request, known: Collection[str]) -> dict[str, str]:
     body.check_limit()
     # One byte more than is taken: a chunked body that fills it is too long, and not cut in silence.
     buffer = bytearray(LONGEST + 1 if body.length is None else body.length)
-    count = body.read_into(memoryview(buffer))
+    with body.within(_SECONDS):
+        count = body.read_into(memoryview(buffer))
     try:
         pairs = parse_qsl(
             bytes(buffer[:count]).decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS

@@ -21,7 +21,7 @@ _FEATURES = (
     "screen-wake-lock", "serial", "storage-access", "sync-xhr", "usb", "web-share", "window-management",
     "xr-spatial-tracking",
 )  # fmt: skip
-_ALWAYS = [
+ALWAYS = [
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
@@ -29,7 +29,7 @@ _ALWAYS = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", ", ".join(f"{feature}=()" for feature in _FEATURES)),
 ]
-_UNLESS_SET = [("Content-Security-Policy", PAGE_POLICY), ("Cache-Control", "no-store")]
+UNLESS_SET = [("Content-Security-Policy", PAGE_POLICY), ("Cache-Control", "no-store")]
 
 
 def install(app: Flask) -> None:
@@ -46,8 +46,8 @@ def with_headers(application: "WSGIApplication") -> "WSGIApplication":
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
             names = {name for name, _ in headers}
-            missing = [header for header in _UNLESS_SET if header[0] not in names]
-            return start_response(status, [*headers, *missing, *_ALWAYS], *error)
+            missing = [header for header in UNLESS_SET if header[0] not in names]
+            return start_response(status, [*headers, *missing, *ALWAYS], *error)
 
         return application(environ, start)
 

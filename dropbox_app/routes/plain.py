@@ -21,6 +21,7 @@ from dropbox_app.errors import DamagedContainer, TooLarge, WrongPasswords
 from dropbox_app.model import FileId, Proof
 from dropbox_app.overlap import BEHIND, Conveyor, read_ahead
 from dropbox_app.routes.body import PIECE, RequestBody
+from dropbox_app.routes.transfers import Transfer, Transfers
 from dropbox_app.routes.wishes import Wishes
 from keygen import KeyGenerator
 
@@ -69,6 +70,7 @@ class PlainWay:
         self._keys = keys
         self._random_bytes = random_bytes
         self.max_size = max_size
+        self._transfers = Transfers()
 
     def check_room(self, size: int) -> None:
         """Refuse before the body is read what there is no room for.
@@ -93,7 +95,10 @@ class PlainWay:
             StoreFull: there is no room.
             Busy: too much is being hashed already.
         """
-        with contextlib.closing(self._drops.begin(wishes.hours, size)) as leaving:
+        with (
+            contextlib.closing(self._transfers.begin()),
+            contextlib.closing(self._drops.begin(wishes.hours, size)) as leaving,
+        ):
             salt = service_salt(leaving.file_id)
             keys = self._pool.run(lambda: stretch(wishes.first, wishes.second, salt))
             file_key = self._keys.new_key()
@@ -117,6 +122,7 @@ class PlainWay:
         second = check_password(untrusted_second, "second_password")
         found = self._drops.look_up(file_id)
         with contextlib.ExitStack() as stack:
+            transfer = stack.enter_context(contextlib.closing(self._transfers.begin()))
             reader = stack.enter_context(contextlib.closing(found.open()))
             salt = _salt_of(reader, file_id)
             keys = self._pool.run(lambda: stretch(first, second, salt))
@@ -130,7 +136,7 @@ class PlainWay:
             container.read(0, PIECE)
             found.take_ticket(reader.size)
             stack.pop_all()
-        return PlainDownload(container, reader)
+        return PlainDownload(container, reader, transfer)
 
 
 def _salt_of(reader: BlobReader, file_id: FileId) -> bytes:
@@ -211,9 +217,10 @@ class PlainDownload:
         size: Bytes that `pieces` gives.
     """
 
-    def __init__(self, container: sealing.OpenContainer, reader: BlobReader) -> None:
+    def __init__(self, container: sealing.OpenContainer, reader: BlobReader, transfer: Transfer) -> None:
         self._container = container
         self._reader = reader
+        self._transfer = transfer
         files, note = container.metadata.files, container.metadata.note
         self._archive: ZipStream | None = None
         if files and (note is not None or len(files) > 1):
@@ -231,7 +238,7 @@ class PlainDownload:
         Raises:
             DamagedContainer: a chunk is not the one that was sealed; nothing of it came out.
         """
-        with contextlib.closing(self._reader):
+        with contextlib.closing(self):
             if self._archive is not None:
                 yield from self._archive
             elif self._container.metadata.files:
@@ -241,8 +248,9 @@ class PlainDownload:
                 yield (self._container.metadata.note or "").encode()
 
     def close(self) -> None:
-        """Let go of a drop that is not sent after all."""
+        """Let go of the drop, sent or not."""
         self._reader.close()
+        self._transfer.close()
 
     def _contents(self) -> Generator[memoryview, None, None]:
         """The contents of all files, one after another."""

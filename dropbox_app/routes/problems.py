@@ -107,7 +107,8 @@ def retry_after(error: errors.TwinlockError) -> int | None:
 def tell(error: errors.TwinlockError, kind: str) -> Response:
     """An error as a page, a problem document, or a line."""
     row = problem_of(error)
-    if row.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # Being busy is no fault, and a burst would fill the log with it.
+    if row.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.Busy):
         _log.error("%s: %s", row.name, "; ".join(_chain(error)))
     return _answer(kind, row, detail_of(error), retry_after(error))
 

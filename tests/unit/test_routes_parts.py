@@ -105,13 +105,30 @@ class TestBody:
             body.read_into(memoryview(bytearray(5)))
         assert body.finished
 
-    def test_lingering_reads_the_rest(self) -> None:
-        """The rest is read and thrown away, beyond the limit too."""
+    def test_lingering_is_for_gunicorn(self) -> None:
+        """Without a connection of gunicorn's there is nothing to linger on, and nothing is read."""
         stream = io.BytesIO(bytes(10**6))
-        body = RequestBody({"wsgi.input": stream, "CONTENT_LENGTH": str(10**6)}, 10)
-        body.linger()
-        assert stream.tell() == 10**6
-        assert body.finished
+        RequestBody({"wsgi.input": stream, "CONTENT_LENGTH": str(10**6)}, 10).linger()
+        assert stream.tell() == 0
+
+    def test_other_codings_are_refused(self) -> None:
+        """What is compressed for its transfer would be stored as it is, and given back so."""
+        environ = {"wsgi.input": io.BytesIO(), "HTTP_TRANSFER_ENCODING": "gzip, chunked"}
+        with pytest.raises(UnsupportedMediaType):
+            RequestBody(environ, 10)
+
+    def test_a_trickle_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After a minute, a body that has had less than 1 KiB a second is given up; a slow one goes on."""
+        for size, given_up in ((60 * 1024, True), (63 * 1024, False)):
+            body = RequestBody({"wsgi.input": io.BytesIO(bytes(10**6)), "CONTENT_LENGTH": str(10**6)}, 10**6)
+            now = time.monotonic()
+            with monkeypatch.context() as patch:
+                patch.setattr(time, "monotonic", lambda now=now: now + 62)
+                if given_up:
+                    with pytest.raises(BadRequest):
+                        body.read_some(memoryview(bytearray(size)))
+                else:
+                    assert body.read_some(memoryview(bytearray(size))) == size
 
 
 class TestFields:
