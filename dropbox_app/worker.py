@@ -1,6 +1,5 @@
 """gunicorn's threaded worker, in which no client can hold the main loop, or a thread by sending no request."""
 
-import contextlib
 import select
 import socket
 import time
@@ -37,44 +36,47 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Serve a request, unless it has yet to come."""
         kept = self._serve(conn)
         if kept is False:
-            # gunicorn's main loop would do this, and wait two seconds for each client that does not close.
-            (util.close_graceful if _readable(conn.sock) else util.close)(conn.sock)
+            # The main loop would do this, and wait two seconds for each client that does not close. Waiting is of use
+            # only where bytes lie unread, which would reset the connection and take the answer with it.
+            (util.close_graceful if _polled(conn.sock, select.POLLIN) else util.close)(conn.sock)
             conn.close = _closed_already
         return kept
 
     def _serve(self, conn: Any) -> Any:
+        come = _peek(conn.sock)
         ahead = conn.parser.unreader.buf.getvalue() if conn.parser else b""
-        come = b""
-        with contextlib.suppress(BlockingIOError):
-            try:
-                come = conn.sock.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            except OSError as error:
-                if not isinstance(error, BlockingIOError):
-                    return False
-                raise
-            if not come:
-                return False
-        if b"\r\n\r\n" in ahead[-_HEAD:] + come:
+        if b"\r\n\r\n" in ahead[-_HEAD:] + (come or b""):
             conn.since = None
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return super().handle(conn)
         conn.since = getattr(conn, "since", None) or time.monotonic()
-        if len(come) >= _HEAD or time.monotonic() - conn.since > _HEAD_SECONDS:
+        late = time.monotonic() - conn.since > _HEAD_SECONDS
+        if come is None or len(come) >= _HEAD or late or _polled(conn.sock, select.POLLRDHUP):
             return False
         # The poller wakes up when there is more than what has been looked at.
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(come) + 1)
         return _DEFER
 
 
+def _peek(sock: Any) -> bytes | None:
+    """What has come, without taking it; None once nothing more will."""
+    try:
+        return sock.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT) or None
+    except BlockingIOError:
+        return b""
+    except OSError:
+        return None
+
+
 def _closed_already(graceful: bool = False) -> None:
     """Nothing is left to be closed."""
 
 
-def _readable(sock: Any) -> bool:
-    """Whether bytes have come that nobody read: only then would closing reset the connection."""
+def _polled(sock: Any, event: int) -> bool:
+    """Whether this is so now: bytes have come that nobody read, or the client will send no more."""
     poll = select.poll()
     try:
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
+        poll.register(sock, event)
+        return any(found & event for _, found in poll.poll(0))
     except (OSError, ValueError):
         return False
