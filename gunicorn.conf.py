@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from dropbox_app import logs
-from dropbox_app.config import MIB, Settings, SettingsError
+from dropbox_app.config import Settings, SettingsError
 from dropbox_app.data_folder import prepare
 from dropbox_app.machine import SharedFolder
 
@@ -26,7 +26,7 @@ proc_name = "twinlock"
 # gunicorn's gthread, hardened against clients that hold on to it.
 worker_class = "dropbox_app.worker.Worker"
 workers = _settings.workers
-threads = 128
+threads = 64
 worker_connections = 4000
 backlog = 512
 keepalive = 5
@@ -56,8 +56,7 @@ control_socket_disable = True
 limit_request_line = 8190
 limit_request_fields = 100
 
-# From malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_M_ARENA_MAX = -8  # malloc.h
 _STALLED = 60
 """Seconds without a single byte after which a client is given up."""
 
@@ -83,16 +82,13 @@ def when_ready(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Tell the worker's C library how to keep memory. Only the GNU library has these switches; others go without.
+    """Keep the worker's memory in two of the C library's arenas.
 
-    Two arenas: by default up to eight for each core keep what they once had, and a burst on a hundred threads would
-    leave tens of megabytes behind. Pieces of a megabyte come from an arena, which keeps them for the next: mapped and
-    unmapped each time, as the default is, every page of every piece is faulted in again. The 64 MiB of a hash do go
-    back.
+    By default up to eight for each core keep what they once had, and a burst on many threads would leave tens of
+    megabytes behind. Only the GNU library has this switch; others go without.
     """
     with contextlib.suppress(AttributeError, OSError):
-        for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 8 * MIB), (_M_TRIM_THRESHOLD, 16 * MIB)):
-            ctypes.CDLL(None).mallopt(parameter, value)
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def post_worker_init(worker: Any) -> None:

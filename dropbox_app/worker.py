@@ -10,8 +10,8 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from dropbox_app.routes.headers import ALWAYS, UNLESS_SET
 
-_HEAD = 64 * 1024
-"""The most bytes that a request may have before its body."""
+_COMMON_HEAD, _HEAD = 4 * 1024, 64 * 1024
+"""Bytes that a request commonly has before its body, and the most that it may have."""
 _HEAD_SECONDS = 15.0
 """How long they may take to come."""
 
@@ -46,8 +46,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         come = _peek(conn.sock)
         ahead = conn.parser.unreader.buf.getvalue() if conn.parser else b""
         if b"\r\n\r\n" in ahead[-_HEAD:] + (come or b""):
-            conn.since = None
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            if getattr(conn, "since", None) is not None:
+                conn.since = None
+                conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return super().handle(conn)
         conn.since = getattr(conn, "since", None) or time.monotonic()
         late = time.monotonic() - conn.since > _HEAD_SECONDS
@@ -61,11 +62,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 def _peek(sock: Any) -> bytes | None:
     """What has come, without taking it; None once nothing more will."""
     try:
-        return sock.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT) or None
+        come = sock.recv(_COMMON_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        if len(come) == _COMMON_HEAD:
+            come = sock.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return b""
     except OSError:
         return None
+    return come or None
 
 
 def _closed_already(graceful: bool = False) -> None:

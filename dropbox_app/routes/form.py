@@ -59,9 +59,10 @@ def read_form(body: RequestBody, content_type: str) -> Iterator[Field | FileStar
     part: _FieldPart | _FilePart | None = None
     try:
         with PushMultipartParser(options["boundary"], max_header_size=8192) as parser:
-            for event in _events(parser, body):
+            for event in _events(parser, body, rules):
                 if isinstance(event, MultipartSegment):
                     part = rules.begin(event)
+                    yield from part.start()
                 elif part is not None:
                     yield from part.end() if event is None else part.data(event)
     except ParserLimitReached as error:
@@ -70,9 +71,12 @@ def read_form(body: RequestBody, content_type: str) -> Iterator[Field | FileStar
         raise BadRequest("the form is damaged, or has no end") from error
 
 
-def _events(parser: PushMultipartParser, body: RequestBody) -> Iterator[MultipartSegment | bytes | None]:
+def _events(
+    parser: PushMultipartParser, body: RequestBody, rules: "_Rules"
+) -> Iterator[MultipartSegment | bytes | None]:
+    """Whole pieces once a file has begun; before that whatever comes, so that its passwords are hashed meanwhile."""
     view = memoryview(bytearray(PIECE))
-    while count := body.read_into(view):
+    while count := (body.read_into if rules.files_began else body.read_some)(view):
         yield from parser.parse(bytes(view[:count]))
 
 
@@ -81,14 +85,14 @@ class _Rules:
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
-        self._files_began = False
+        self.files_began = False
 
     def begin(self, segment: MultipartSegment) -> "_FieldPart | _FilePart":
         name = str(segment.name)
         if name == "file":
             if segment.filename is None:
                 raise Refused("file", "has to be a file")
-            self._files_began = True
+            self.files_began = True
             return _FilePart(FileStart(segment.filename, segment.content_type))
         if name not in FIELDS:
             raise Refused("form", f"has an unknown field; known are {', '.join(FIELDS)} and file")
@@ -96,17 +100,22 @@ class _Rules:
             raise Refused(name, "has to be text, not a file")
         if name in self._seen:
             raise Refused(name, "comes twice")
-        if self._files_began and name != "note":
+        if self.files_began and name != "note":
             raise Refused(name, "has to come before the files")
         self._seen.add(name)
         return _FieldPart(name)
 
 
 class _FilePart:
-    """Gives the start before the first piece, or at the end of an empty file that has a name."""
+    """Gives its start at once, or with the first piece if it has no name: an empty one without a name is no file."""
 
     def __init__(self, start: FileStart) -> None:
         self._start: FileStart | None = start
+
+    def start(self) -> Iterator[FileStart]:
+        if self._start is not None and self._start.name:
+            yield self._start
+            self._start = None
 
     def data(self, piece: bytes) -> Iterator[FileStart | bytes]:
         if self._start is not None:
@@ -115,8 +124,7 @@ class _FilePart:
         yield piece
 
     def end(self) -> Iterator[FileStart]:
-        if self._start is not None and self._start.name:
-            yield self._start
+        yield from ()
 
 
 class _FieldPart:
@@ -125,6 +133,9 @@ class _FieldPart:
     def __init__(self, name: str) -> None:
         self._name = name
         self._value = bytearray()
+
+    def start(self) -> Iterator[Field]:
+        yield from ()
 
     def data(self, piece: bytes) -> Iterator[Field]:
         self._value += piece

@@ -4,7 +4,7 @@ import threading
 
 from dropbox_app.errors import Busy
 
-MOST = 96
+MOST = 48
 _RETRY_AFTER = 10
 
 
