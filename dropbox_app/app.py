@@ -122,6 +122,9 @@ def _flask(settings: Settings) -> Flask:
         "version": __version__,
     }
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    # All are compiled now: a faulty one stops the start, and a burst of errors later takes no memory for it.
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
     if settings.trusted_proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxy_hops, x_proto=0)  # type: ignore[method-assign]
     return app

@@ -16,7 +16,7 @@ from dropbox_app.idle import Idle
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, value INTEGER, expires REAL) WITHOUT ROWID"
 _PURGE_EVERY = 60.0
-_IDLE_CONNECTIONS = 4
+_IDLE_CONNECTIONS = 2
 
 
 class SharedMemoryStorage(Storage):

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 THREADS = 2
 """Hashes of 64 MiB at a time, on the whole machine."""
-QUEUE = 16
+QUEUE = 8
 """Hashes that may wait in one process."""
 PATIENCE = 8.0
 """Seconds until a waiting one is told that the service is busy."""

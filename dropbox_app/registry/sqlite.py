@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS tickets (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 _LOCK_WAIT = 4.0
 """Seconds a call waits for another process's write."""
-_IDLE_CONNECTIONS = 8
+_IDLE_CONNECTIONS = 2
 """Connections kept open for the next call, of all that a burst may have opened."""
 
 
@@ -74,7 +74,7 @@ class SqliteRegistry:
             check_same_thread=False,
         )
         # FULL: what was answered for has to outlive a power cut. It costs one sync of the log for each change.
-        for pragma in ("synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY"):
+        for pragma in ("synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY", "cache_size = -256"):
             database.execute(f"PRAGMA {pragma}")
         return database
 

@@ -20,7 +20,7 @@ from dropbox_app.routes.answers import HTML, page, still_page, wanted
 from dropbox_app.routes.fields import read_fields
 from dropbox_app.routes.headers import CONTENT_POLICY
 from dropbox_app.routes.plain import PlainDownload, PlainWay
-from dropbox_app.routes.problems import detail_of, problem_of, tell
+from dropbox_app.routes.problems import detail_of, problem_of, retry_after, tell
 from dropbox_app.routes.rates import Rates
 
 _PASSWORDS = ("first_password", "second_password")
@@ -77,13 +77,14 @@ def blueprint(plain: PlainWay, rates: Rates, *, offered: bool) -> Blueprint:
 def tell_on_form(template: str, file_id: str, error: TwinlockError) -> Response:
     """An error above the form that it is about, for a browser; as it is, for others."""
     kind = wanted(request)
-    response = tell(error, kind)
-    if kind == HTML:
-        context = {"title": problem_of(error).title, "detail": detail_of(error)}
-        form = page(template, response.status_code, file_id=file_id, error=context)
-        form.headers.extend({name: value for name, value in response.headers.items() if name == "Retry-After"})
-        return form
-    return response
+    if kind != HTML:
+        return tell(error, kind)
+    row = problem_of(error)
+    form = page(template, row.status, file_id=file_id, error={"title": row.title, "detail": detail_of(error)})
+    seconds = retry_after(error)
+    if seconds is not None:
+        form.headers["Retry-After"] = str(seconds)
+    return form
 
 
 def send(download: PlainDownload) -> Response:
