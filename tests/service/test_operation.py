@@ -249,11 +249,11 @@ def test_the_service_sweeps_by_itself(tmp_path: Path) -> None:
     """What expired while the service was down goes at its start; used-up drops go once they are due."""
     service = prepared(tmp_path)
     service.start()
-    over = place(service, hour_of(time.time()))
     used_up = receipt(put(service, b"x", Downloads="1"))
     assert fetch(service, used_up).status_code == 200
     assert len(list((service.data_dir / "due").iterdir())) == 1
     service.stop()
+    over = place(service, hour_of(time.time()))
     marker = next((service.data_dir / "due").iterdir())
     marker.rename(marker.with_name("10000~" + marker.name.partition("~")[2]))
     service.start()
