@@ -157,13 +157,10 @@ class PlainUpload:
         self._proof = proof
         self._max_size = max_size
         self._taken = 0
-        self._renamed: list[str] = []
 
     def begin_file(self, untrusted_name: str, untrusted_type: str | None) -> None:
         """What is written from here on belongs to this file."""
-        name = self._sealer.begin_file(untrusted_name, untrusted_type)
-        if name != untrusted_name:
-            self._renamed.append(name)
+        self._sealer.begin_file(untrusted_name, untrusted_type)
 
     def write(self, data: memoryview | bytes) -> None:
         """Seal a piece of the current file and store it.
@@ -206,7 +203,7 @@ class PlainUpload:
         for piece in self._sealer.finish(note):
             self._leaving.append(piece)
         drop = self._leaving.seal(self._proof, self._wishes.downloads)
-        return Sealed(drop, self._wishes, tuple(self._renamed))
+        return Sealed(drop, self._wishes, tuple(name for _, name in self._sealer.renamed))
 
 
 class PlainDownload:

@@ -175,6 +175,3 @@ def install(app: Flask) -> None:
         row = Problem(500, "internal", "Something went wrong here")
         detail = "This is a fault of the service, not yours."
         return _answer(wanted(request, default_kind(request)), row, detail, None)
-
-
-__all__ = ["HTML", "Problem", "detail_of", "install", "problem_of", "tell"]
